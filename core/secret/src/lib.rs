@@ -14,10 +14,16 @@ pub struct Secret(Box<[u8]>);
 
 impl Secret {
     /// Takes the bytes over. The vector must not have been grown since the secret was put in, or
-    /// earlier copies of it stay in freed memory; build it with the final capacity.
+    /// earlier copies of it stay in freed memory; build it with room enough. Room left over is wiped.
     #[must_use]
-    pub fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes.into_boxed_slice())
+    pub fn new(mut bytes: Vec<u8>) -> Self {
+        if bytes.capacity() == bytes.len() {
+            return Self(bytes.into_boxed_slice());
+        }
+        // Giving room back would move the bytes and leave the old ones behind.
+        let copy: Box<[u8]> = Box::from(bytes.as_slice());
+        bytes.zeroize();
+        Self(copy)
     }
 
     /// Copies the bytes out of a buffer and wipes the buffer.

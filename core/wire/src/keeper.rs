@@ -178,7 +178,7 @@ pub enum Reply {
     /// The verb was refused.
     #[prost(message, tag = "1")]
     Refused(Refused),
-    /// Public keys and identity.
+    /// Public keys and identity; also the answer to `RootPending` and `RootConfirm`.
     #[prost(message, tag = "2")]
     Identity(Identity),
     /// Secret at rest.
@@ -204,7 +204,8 @@ pub enum Reply {
 /// A refusal.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Refused {
-    /// Stable word: `bad-mac`, `not-distributed`, `not-approved`, `wrong-account`, `unfit-secret`, `quota`, `rollback`, `malformed`.
+    /// Stable word: `bad-mac`, `not-distributed`, `not-approved`, `wrong-account`, `unfit-secret`, `quota`, `rollback`,
+    /// `malformed`, or `unavailable` when the keeper cannot write its own state.
     #[prost(string, tag = "1")]
     pub code: String,
     /// For people.
